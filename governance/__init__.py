@@ -1,0 +1,1 @@
+"""Data contracts and everything that is derived from them."""

@@ -1,0 +1,103 @@
+"""The raw datasets' contracts (ODCS v3, in `contracts/`), as typed objects that the other rooms derive from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CONTRACTS = Path(__file__).parent / "contracts"
+
+
+class ContractError(ValueError):
+    """A contract file does not say what the platform needs; the message names the file and the property."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a raw dataset."""
+
+    name: str
+    logical_type: str
+    """ODCS logical type: string, number, integer, date or timestamp."""
+    physical_type: str
+    """Trino type of the column."""
+    required: bool
+    description: str
+    pattern: str | None = None
+    minimum: int | None = None
+    exclusive_minimum: int | None = None
+    maximum: int | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    from_kafka: bool = False
+    """Whether the platform adds the column (record timestamp, topic, partition, offset) instead of the publisher."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One raw dataset: the event that carries it, its topic, its table and its columns."""
+
+    event_type: str
+    """Value of the event's `type` field."""
+    topic: str
+    table: str
+    """Iceberg table as `schema.name`."""
+    description: str
+    fields: tuple[Field, ...]
+
+    @property
+    def event_fields(self) -> tuple[Field, ...]:
+        """The columns that the publisher sends."""
+        return tuple(field for field in self.fields if not field.from_kafka)
+
+
+def _custom(node: dict[str, Any]) -> dict[str, Any]:
+    return {item["property"]: item["value"] for item in node.get("customProperties", [])}
+
+
+def _field(node: dict[str, Any]) -> Field:
+    options = node.get("logicalTypeOptions", {})
+    return Field(
+        name=node["name"],
+        logical_type=node["logicalType"],
+        physical_type=node["physicalType"],
+        required=node["required"],
+        description=node["description"],
+        pattern=options.get("pattern"),
+        minimum=options.get("minimum"),
+        exclusive_minimum=options.get("exclusiveMinimum"),
+        maximum=options.get("maximum"),
+        min_length=options.get("minLength"),
+        max_length=options.get("maxLength"),
+        from_kafka=_custom(node).get("origin") == "kafka",
+    )
+
+
+def load(path: Path) -> Contract:
+    """Read one contract file.
+
+    Raises:
+        ContractError: a property that the platform needs is missing.
+    """
+    try:
+        (schema,) = yaml.safe_load(path.read_text(encoding="utf-8"))["schema"]
+        custom = _custom(schema)
+        return Contract(
+            event_type=custom["eventType"],
+            topic=custom["topic"],
+            table=schema["physicalName"],
+            description=schema["description"],
+            fields=tuple(_field(node) for node in schema["properties"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ContractError(f"{path.name}: {error!r} is missing or malformed; compare with its siblings in {path.parent}") from error
+
+
+@cache
+def contracts() -> tuple[Contract, ...]:
+    """All raw datasets, in the order of their file names."""
+    return tuple(load(path) for path in sorted(CONTRACTS.glob("*.odcs.yaml")))
