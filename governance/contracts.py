@@ -94,7 +94,9 @@ def load(path: Path) -> Contract:
             fields=tuple(_field(node) for node in schema["properties"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ContractError(f"{path.name}: {error!r} is missing or malformed; compare with its siblings in {path.parent}") from error
+        raise ContractError(
+            f"{path.name}: {error!r} is missing or malformed; compare with its siblings in {path.parent}"
+        ) from error
 
 
 @cache

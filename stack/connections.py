@@ -29,7 +29,7 @@ def trino_connection(user: str = "pipeline", lake: Settings | None = None, **kwa
     lake = lake or settings()
     session = requests.Session()
     session.trust_env = False
-    return connect(
+    connection: trino.dbapi.Connection = connect(
         host=lake.host,
         port=lake.port("trino"),
         user=user,
@@ -40,6 +40,7 @@ def trino_connection(user: str = "pipeline", lake: Settings | None = None, **kwa
         catalog=kwargs.pop("catalog", lake.catalog),
         **kwargs,
     )
+    return connection
 
 
 def postgres_connection(database: str = CATALOG_DATABASE, lake: Settings | None = None) -> psycopg.Connection[Any]:
