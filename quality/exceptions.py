@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-
-class QualityError(Exception):
-    """Base of this room's errors; the message says what failed and what to do next."""
+from stack.exceptions import LakeError
 
 
-class LayerUnavailableError(QualityError):
+class LayerUnavailableError(LakeError):
     """A layer that should be compared does not exist or cannot be read."""
+
+    exit_code = 2
