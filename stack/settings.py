@@ -38,13 +38,35 @@ class Settings(BaseSettings):
     cache: Path = Field(
         Path.home() / ".cache" / "tradelake", description="Downloads, shared by every lake and kept by checksum."
     )
+    maven_repository: str = Field(
+        "", description="Root URL of the Maven repository to fetch from; empty means the public default."
+    )
     host: str = Field("127.0.0.1", description="Address every service binds; loopback unless you say otherwise.")
-    port_base: int = Field(18400, description="First of the consecutive ports that this lake listens on.", ge=1024, le=65000)
+    port_base: int = Field(
+        18400, description="First of the consecutive ports that this lake listens on.", ge=1024, le=65000
+    )
     catalog: str = Field("dev", description="Iceberg catalog name; one per environment: dev, staging, prod.")
-    checkpoint_interval_s: float = Field(10.0, description="Seconds between Flink checkpoints, which is the freshness of raw tables.", gt=0)
-    max_clock_ahead_s: int = Field(300, description="Seconds an event time may lie after its ingest time before it is dead-lettered.", ge=0)
-    max_event_bytes: int = Field(1_000_000, description="Largest single event, in bytes; larger ones are dead-lettered.", gt=0)
+    checkpoint_interval_s: float = Field(
+        10.0, description="Seconds between Flink checkpoints, which is the freshness of raw tables.", gt=0
+    )
+    max_clock_ahead_s: int = Field(
+        300, description="Seconds an event time may lie after its ingest time before it is dead-lettered.", ge=0
+    )
+    max_event_bytes: int = Field(
+        1_000_000, description="Largest single event, in bytes; larger ones are dead-lettered.", gt=0
+    )
     raw_partitions: int = Field(4, description="Partitions of market.raw and of each routed topic.", ge=1)
+
+    postgres_shared_buffers_mb: int = Field(64, description="Postgres page cache, in MB.", ge=16)
+    kafka_heap_mb: int = Field(512, description="Java heap of the Kafka broker, in MB.", ge=256)
+    kafka_retention_ms: int = Field(
+        -1, description="Milliseconds that Kafka keeps records; -1 keeps them for ever, so that any table can be rebuilt."
+    )
+    flink_jobmanager_mb: int = Field(640, description="Whole memory of the Flink JobManager, in MB.", ge=512)
+    flink_taskmanager_mb: int = Field(1728, description="Whole memory of the Flink TaskManager, in MB.", ge=1024)
+    flink_task_slots: int = Field(4, description="Task slots of the one TaskManager.", ge=1)
+    flink_parallelism: int = Field(2, description="Default parallelism of Flink jobs.", ge=1)
+    trino_heap_mb: int = Field(2048, description="Java heap of Trino, in MB.", ge=1024)
 
     @property
     def data(self) -> Path:
