@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo up down test lint types unit integration e2e bench format docs lock clean
+.PHONY: help demo up down test lint types unit integration e2e bench format docs lock clean env-dev env-lint
 
 DURATION ?= 60
 RATE ?= 2000
@@ -28,46 +28,50 @@ down: ## Stop the lake; data stays
 
 test: lint types unit integration e2e ## Everything CI runs
 
-lint: $(DEV) .venv/lint ## ruff, import-linter, sqlfluff
+lint: env-dev env-lint ## ruff, import-linter, sqlfluff
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/lint-imports
 	.venv/lint/bin/sqlfluff lint transform_dbt/models streaming/jobs
 
-types: $(DEV) ## mypy, strict
+types: env-dev ## mypy, strict
 	$(DEV)/mypy
 
-unit: $(DEV) ## Tests that start no server
+unit: env-dev ## Tests that start no server
 	$(PYTEST) -m "not integration and not e2e"
 
-integration: $(DEV) ## Tests of each room against the real servers
+integration: env-dev ## Tests of each room against the real servers
 	$(PYTEST) -m integration
 
-e2e: $(DEV) ## The whole path: faults, bad input, restarts
+e2e: env-dev ## The whole path: faults, bad input, restarts
 	$(PYTEST) -m e2e
 
-bench: $(DEV) ## Ratios from one run, on a lake of its own
+bench: env-dev ## Ratios from one run, on a lake of its own
 	$(DEV)/python -m tests.bench
 
-format: $(DEV) .venv/lint ## Rewrite the code in house style
+format: env-dev env-lint ## Rewrite the code in house style
 	$(DEV)/ruff check --fix .
 	$(DEV)/ruff format .
 	.venv/lint/bin/sqlfluff fix transform_dbt/models
 
-docs: $(DEV) ## Regenerate the reference pages from the code
+docs: env-dev ## Regenerate the reference pages from the code
 	$(DEV)/python -m stack.docs
 
 lock: ## Renew requirements/*.txt and the artefact lock
-	./lake env dev
-	$(DEV)/python -m stack.lock
+	./lake env core
+	for group in uv core dev flink lint; do \
+		echo "locking $$group"; \
+		.venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+			--no-emit-index-url --group pyproject.toml:$$group --output-file requirements/$$group.txt; \
+	done
+	./lake env core
+	.venv/core/bin/python -m stack.lock
 
 clean: ## Remove environments and caches inside the clone; data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache transform_dbt/target transform_dbt/logs
 
-$(DEV): requirements/dev.txt
-	./lake env dev
-	@touch $@
-
-.venv/lint: requirements/lint.txt
-	./lake env lint
-	@touch $@
+# Both cost nothing when the environment is current.
+env-dev:
+	@./lake env dev
+env-lint:
+	@./lake env lint
