@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 
 CONTRACTS = Path(__file__).parent / "contracts"
+_UNITS = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 class ContractError(ValueError):
@@ -48,6 +50,10 @@ class Contract:
     """Iceberg table as `schema.name`."""
     description: str
     fields: tuple[Field, ...]
+    owner: str
+    """Room that answers for the dataset."""
+    freshness: timedelta
+    """How old the newest row's `ingest_ts` may be while the venue publishes."""
 
     @property
     def event_fields(self) -> tuple[Field, ...]:
@@ -77,6 +83,16 @@ def _field(node: dict[str, Any]) -> Field:
     )
 
 
+def _owner(team: list[dict[str, Any]]) -> str:
+    (owner,) = (member["username"] for member in team if member["role"] == "owner")
+    return str(owner)
+
+
+def _freshness(promises: list[dict[str, Any]]) -> timedelta:
+    (promise,) = (each for each in promises if each["property"] == "freshness")
+    return int(promise["value"]) * _UNITS[promise["unit"]]
+
+
 def load(path: Path) -> Contract:
     """Read one contract file.
 
@@ -84,7 +100,8 @@ def load(path: Path) -> Contract:
         ContractError: a property that the platform needs is missing.
     """
     try:
-        (schema,) = yaml.safe_load(path.read_text(encoding="utf-8"))["schema"]
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        (schema,) = document["schema"]
         custom = _custom(schema)
         return Contract(
             event_type=custom["eventType"],
@@ -92,6 +109,8 @@ def load(path: Path) -> Contract:
             table=schema["physicalName"],
             description=schema["description"],
             fields=tuple(_field(node) for node in schema["properties"]),
+            owner=_owner(document["team"]),
+            freshness=_freshness(document["slaProperties"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ContractError(
