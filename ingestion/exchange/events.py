@@ -10,7 +10,7 @@ import time
 from decimal import Decimal
 from hashlib import blake2b
 
-from ingestion.exchange.book import BUY, MARKET, Order, Quote
+from ingestion.exchange.book import BUY, MARKET, Fill, Order, Quote
 from ingestion.exchange.reference import Account
 
 SOURCE = "exchange-sim"
@@ -80,12 +80,12 @@ class Scribe:
             f'"quantity":{order.quantity},"filled_quantity":{filled},"leaves_quantity":{leaves},{order.party}'
         )
 
-    def trade(self, trade_id: str, ts: str, price: int, quantity: int, incoming: Order, resting: Order) -> str:
+    def trade(self, trade_id: str, ts: str, incoming: Order, fill: Fill) -> str:
         """A fill between an incoming and a resting order."""
-        buy, sell = (incoming, resting) if incoming.side == BUY else (resting, incoming)
+        buy, sell = (incoming, fill.resting) if incoming.side == BUY else (fill.resting, incoming)
         return (
             f'{{"type":"trade","event_id":"{self.event_id(trade_id)}{self._common}{ts}","trade_id":"{trade_id}",'
-            f'"price":"{self.price(price)}","quantity":{quantity},"buy_order_id":"{buy.order_id}",'
+            f'"price":"{self.price(fill.price)}","quantity":{fill.quantity},"buy_order_id":"{buy.order_id}",'
             f'"sell_order_id":"{sell.order_id}","aggressor_side":"{SIDES[incoming.side]}"}}'
         )
 

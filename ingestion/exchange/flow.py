@@ -112,7 +112,7 @@ class Flow:
     def _order(self, stall: _Stall, side: int, price: int, quantity: int, *, immediate: bool) -> Order:
         words = _TERMS[side, price == MARKET, immediate]
         owner = self._parties[int(self._random.random() * len(self._parties))]
-        return Order(stall.listing.tape.new_id("O"), side, price, quantity, words, owner)
+        return Order(stall.listing.tape.new_id("O"), side, price, quantity, terms=words, party=owner)
 
     def _quantity(self, listing: Listing, mean_lots: float) -> int:
         random = self._random.random

@@ -110,10 +110,10 @@ class Listing:
     def _trade(self, incoming: Order) -> int:
         tape, scribe, filled = self.tape, self.scribe, incoming.filled
         fills = self.book.match(incoming)
-        for resting, price, quantity in fills:
-            filled += quantity
-            tape.trades.append(scribe.trade(tape.new_id("T"), tape.stamp(), price, quantity, incoming, resting))
-            self._publish_fill(resting, resting.filled)
+        for fill in fills:
+            filled += fill.quantity
+            tape.trades.append(scribe.trade(tape.new_id("T"), tape.stamp(), incoming, fill))
+            self._publish_fill(fill.resting, fill.resting.filled)
             self._publish_fill(incoming, filled)
         return len(fills)
 
