@@ -15,7 +15,7 @@ help: ## List the targets
 demo: ## Start the lake, stream trades (DURATION=60 RATE=2000), model and reconcile them; leaves the lake up
 	./lake up
 	./lake stream --duration $(DURATION) --rate $(RATE)
-	./lake reconcile --wait --until raw
+	./lake reconcile --wait 180 --until raw
 	./lake dbt build
 	./lake reconcile
 	./lake summary

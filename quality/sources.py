@@ -12,6 +12,8 @@ from confluent_kafka.admin import AdminClient
 from pyiceberg.exceptions import NoSuchTableError
 
 from governance.contracts import Contract, contracts
+from ingestion.exceptions import LedgerError
+from ingestion.exchange.ledger import Ledger
 from quality.exceptions import LayerUnavailableError
 from quality.layer import IDS, NOTIONAL, Layer, read_layer
 from stack.connections import iceberg_catalog, kafka_config
@@ -82,6 +84,26 @@ def _partitions(lake: Settings, topics: tuple[str, ...]) -> list[TopicPartition]
     if absent:
         raise LayerUnavailableError(f"no topic {', '.join(absent)}; `lake up` creates them")
     return [TopicPartition(topic, number, 0) for topic in topics for number in known[topic].partitions]
+
+
+def ledger_layer(lake: Settings) -> Layer:
+    """Everything that the exchange sent, by its own ledger."""
+    try:
+        return read_layer("ledger", (event.payload for event in _ledger(lake).events()))
+    except LedgerError as error:
+        raise LayerUnavailableError(str(error)) from error
+
+
+def ledger_size(lake: Settings) -> int:
+    """Events in the ledger, by its sequence numbers alone."""
+    try:
+        return sum(_ledger(lake).last_seqs().values())
+    except LedgerError as error:
+        raise LayerUnavailableError(str(error)) from error
+
+
+def _ledger(lake: Settings) -> Ledger:
+    return Ledger(lake.data / "exchange" / "ledger")
 
 
 def kafka_layer(lake: Settings, name: str, *topics: str) -> Layer:
