@@ -1,0 +1,21 @@
+select
+    event_id,
+    source,
+    venue,
+    symbol,
+    trading_day,
+    event_ts,
+    trade_id,
+    price,
+    quantity,
+    cast(price * quantity as decimal(38, 6)) as notional,
+    {{ order_key("buy_order_id") }} as buy_order_key,
+    {{ order_key("sell_order_id") }} as sell_order_key,
+    buy_order_id,
+    sell_order_id,
+    aggressor_side,
+    ingest_ts,
+    kafka_topic,
+    kafka_partition,
+    kafka_offset
+from {{ source("raw", "trades") }}
