@@ -19,7 +19,9 @@ class Order:
 
     __slots__ = ("filled", "number", "order_id", "party", "price", "quantity", "resting_at", "side", "terms", "version")
 
-    def __init__(self, order_id: str, side: int, price: int, quantity: int, terms: str = "", party: str = "") -> None:
+    def __init__(
+        self, order_id: str, side: int, price: int, quantity: int, *, terms: str = "", party: str = ""
+    ) -> None:
         self.order_id = order_id
         self.side = side
         self.price = price

@@ -48,23 +48,32 @@ class Engine:
         self._excitement = 0.0
         self._tickets = itertools.count()
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._begin(next(self._sessions))
+        self._session = self._upcoming = next(self._sessions)
+        """The session under way, and the one that is due next; the same one until it begins."""
 
-    def run(self, until: float, most: int = 1 << 30) -> None:
-        """Produce what happens up to `until` (session time in microseconds), or until `most` new events are on the tape."""
+    def run(self, until: float, present: int | None = None, most: int = 1 << 30) -> None:
+        """Produce what happens up to a moment.
+
+        Args:
+            until: Session time, in microseconds since the run started.
+            present: Microseconds since the epoch that no event may lie after; None for no such limit.
+            most: New events after which to pause.
+        """
         stop = self.tape.written + most
+        if present is not None:
+            until = min(until, self._upcoming.begin + present - self._upcoming.ts)
         while not self.finished and self.elapsed <= until and self.tape.written < stop:
+            if self._upcoming.begin > self._session.begin or not self.listings:
+                if present is not None and self._upcoming.ts > present:
+                    return
+                self._begin(self._upcoming)
             self._step()
-
-    def elapsed_at(self, ts: int) -> float:
-        """Session time, in microseconds, that a moment of the current session has; later sessions do not count."""
-        return self._session.begin + ts - self._session.ts
 
     def finish(self) -> None:
         """Close the venues and end the run."""
-        if not self.finished:
+        if self.listings and not self.finished:
             self._announce("closed")
-            self.finished = True
+        self.finished = True
 
     def _step(self) -> None:
         due = self._agenda[0][0] if self._agenda else math.inf
@@ -150,13 +159,16 @@ class Engine:
             self.finish()
             return
         self._announce("closed")
-        self._begin(next(self._sessions))
+        self._session = self._upcoming = next(self._sessions)
+        """The session under way, and the one that is due next; the same one until it begins."""
 
     def _plan(self, at: float, what: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (at, next(self._tickets), what))
 
     def _announce(self, status: str) -> None:
         for venue in self._reference.venues:
+            if self.options.count is not None and self.tape.written >= self.options.count:
+                return
             scribe = Scribe(venue.venue, "*", self._session.day, next(iter(self._reference.securities.values())).tick)
             self.tape.status.append(scribe.status(self.tape.new_id("S"), self.tape.stamp(), status))
 

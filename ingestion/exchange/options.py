@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
 from ingestion.exceptions import RunSpecError
 
 LEAST_COUNT = 20
+FRIDAY = 4
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,8 @@ def run_options(
             start = datetime.combine(date.fromisoformat(start_date), pre_open, UTC)
         except ValueError as error:
             raise RunSpecError(f"--start-date {start_date!r} is not a date; write it as YYYY-MM-DD") from error
+        while start.weekday() > FRIDAY:
+            start += timedelta(days=1)
         if start > now:
             raise RunSpecError(
                 f"--start-date {start_date} opens at {start:%Y-%m-%d %H:%M} UTC, in the future; give an earlier date"
