@@ -29,13 +29,13 @@ def trino_connection(user: str = "pipeline", lake: Settings | None = None, **kwa
     lake = lake or settings()
     session = requests.Session()
     session.trust_env = False
+    session.verify = str(lake.secrets / "ca.pem")
     connection: trino.dbapi.Connection = connect(
         host=lake.host,
         port=lake.port("trino"),
         user=user,
         auth=BasicAuthentication(user, lake.secret(f"trino.{user}.password")),
         http_scheme="https",
-        verify=str(lake.secrets / "ca.pem"),
         http_session=session,
         catalog=kwargs.pop("catalog", lake.catalog),
         **kwargs,
