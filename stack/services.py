@@ -96,3 +96,11 @@ def in_start_order(services: Iterable[Service]) -> list[Service]:
         return [by_name[name] for name in order]
     except CycleError as error:
         raise ServiceDefinitionError(f"services wait for each other: {' -> '.join(error.args[1])}") from error
+
+
+def start_depths(services: Iterable[Service]) -> dict[str, int]:
+    """How many services each one waits for, counted along its longest chain."""
+    depths: dict[str, int] = {}
+    for service in in_start_order(services):
+        depths[service.name] = 1 + max((depths[name] for name in service.after), default=-1)
+    return depths

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPO = Path(__file__).resolve().parent.parent
@@ -60,13 +60,22 @@ class Settings(BaseSettings):
     postgres_shared_buffers_mb: int = Field(64, description="Postgres page cache, in MB.", ge=16)
     kafka_heap_mb: int = Field(512, description="Java heap of the Kafka broker, in MB.", ge=256)
     kafka_retention_ms: int = Field(
-        -1, description="Milliseconds that Kafka keeps records; -1 keeps them for ever, so that any table can be rebuilt."
+        -1,
+        description="Milliseconds that Kafka keeps records; -1 keeps them for ever, so that any table can be rebuilt.",
     )
-    flink_jobmanager_mb: int = Field(640, description="Whole memory of the Flink JobManager, in MB.", ge=512)
+    flink_jobmanager_heap_mb: int = Field(256, description="Java heap of the Flink JobManager, in MB.", ge=128)
     flink_taskmanager_mb: int = Field(1728, description="Whole memory of the Flink TaskManager, in MB.", ge=1024)
+    flink_managed_mb: int = Field(
+        128, description="Part of the TaskManager's memory that Flink manages itself (RocksDB state), in MB.", ge=0
+    )
     flink_task_slots: int = Field(4, description="Task slots of the one TaskManager.", ge=1)
     flink_parallelism: int = Field(2, description="Default parallelism of Flink jobs.", ge=1)
     trino_heap_mb: int = Field(2048, description="Java heap of Trino, in MB.", ge=1024)
+
+    @field_validator("home", "cache")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().resolve()
 
     @property
     def data(self) -> Path:

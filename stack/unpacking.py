@@ -44,14 +44,20 @@ TRINO_PLUGINS = frozenset(
 """Plugins kept of the sixty in the distribution."""
 
 
-def unpacked(lake: Settings, artefact: Artefact) -> Path:
+def unpacked_path(lake: Settings, artefact: Artefact) -> Path:
+    """Where the artefact's content is, once unpacked."""
+    recipe = hashlib.sha256(f"{artefact.sha256} {RECIPE} {sorted(TRINO_PLUGINS)}".encode()).hexdigest()[:16]
+    name = artefact.filename.removesuffix(".jar").removesuffix(".tar.gz")
+    return lake.cache / "unpacked" / f"{name}-{recipe}"
+
+
+def unpack(lake: Settings, artefact: Artefact) -> Path:
     """Directory of the artefact's content, unpacked now unless an intact copy is there.
 
     Raises:
         FetchError: the archive cannot be fetched or read.
     """
-    recipe = hashlib.sha256(f"{artefact.sha256} {RECIPE} {sorted(TRINO_PLUGINS)}".encode()).hexdigest()[:16]
-    home = lake.cache / "unpacked" / f"{artefact.filename.split('.jar')[0].split('.tar')[0]}-{recipe}"
+    home = unpacked_path(lake, artefact)
     if is_complete(home):
         return home
     home.parent.mkdir(parents=True, exist_ok=True)
