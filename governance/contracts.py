@@ -11,6 +11,10 @@ from typing import Any
 import yaml
 
 CONTRACTS = Path(__file__).parent / "contracts"
+RAW_TOPIC = "market.raw"
+"""Topic of all events as published, before routing."""
+DEAD_LETTER_TOPIC = "market.dlq"
+"""Topic of what no part of the platform could read."""
 _UNITS = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 

@@ -21,7 +21,7 @@ class Artefact:
     """One file of a Maven repository, known by its checksum."""
 
     group: str
-    """What needs it: `trino`, `kafka`, `flink`, `postgres` or `jmx`."""
+    """What needs it: `trino`, `kafka`, `flink`, `ecj`, `postgres` or `jmx`."""
     coordinate: str
     """`groupId:artifactId:version:packaging[:classifier]`."""
     size: int

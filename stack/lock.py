@@ -24,6 +24,7 @@ COORDINATES = {
         "org.apache.hadoop:hadoop-client-runtime:3.4.3:jar",
         "org.postgresql:postgresql:42.7.14:jar",
     ],
+    "ecj": ["org.eclipse.jdt:ecj:3.40.0:jar"],  # compiles streaming/java, for the Java runtime has no compiler
     "jmx": ["io.prometheus.jmx:jmx_prometheus_javaagent:1.0.1:jar"],
 }
 WITH_DEPENDENCIES = {"kafka": "org.apache.kafka:kafka_2.13:4.4.0:jar"}

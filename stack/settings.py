@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     flink_jobmanager_heap_mb: int = Field(256, description="Java heap of the Flink JobManager, in MB.", ge=128)
     flink_taskmanager_mb: int = Field(1728, description="Whole memory of the Flink TaskManager, in MB.", ge=1024)
     flink_managed_mb: int = Field(
-        128, description="Part of the TaskManager's memory that Flink manages itself (RocksDB state), in MB.", ge=0
+        320, description="Part of the TaskManager's memory that Flink manages itself (RocksDB state), in MB.", ge=0
     )
     flink_task_slots: int = Field(4, description="Task slots of the one TaskManager.", ge=1)
     flink_parallelism: int = Field(2, description="Default parallelism of Flink jobs.", ge=1)
