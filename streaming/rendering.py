@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from governance.contracts import DEAD_LETTER_TOPIC, RAW_TOPIC, contracts
 from stack.connections import CATALOG_DATABASE, POSTGRES_USER
 from streaming import dead_letters
-from streaming.spec import parser_spec, table_columns
+from streaming.spec import parser_spec, quoted, table_columns
 
 if TYPE_CHECKING:
     from stack.settings import Settings
@@ -26,6 +26,9 @@ _COMMENT = re.compile(r"^--.*$", re.MULTILINE)
 _environment = Environment(  # noqa: S701  # SQL, not HTML; literals are quoted by `literal`
     loader=FileSystemLoader(JOBS), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
+
+
+_environment.filters["quoted"] = quoted
 
 
 def literal(text: str) -> str:

@@ -55,12 +55,17 @@ def table_columns(topic: str, datasets: Iterable[Contract] | None = None) -> lis
     return [_table(contract, topic) for contract in (contracts() if datasets is None else datasets)]
 
 
+def quoted(identifier: str) -> str:
+    """An SQL identifier, each part in backticks, for some of our names are words of SQL."""
+    return ".".join(f"`{part}`" for part in identifier.split("."))
+
+
 def _table(contract: Contract, topic: str) -> TableColumns:
     name = contract.table.split(".")[1]
     expressions = {}
     for field in contract.fields:
         if not field.from_kafka:
-            expressions[field.name] = f"{name}.{field.name}"
+            expressions[field.name] = f"{quoted(name)}.{quoted(field.name)}"
         elif field.name in KAFKA_COLUMNS:
             expressions[field.name] = KAFKA_COLUMNS[field.name].format(topic=topic)
         else:

@@ -6,10 +6,13 @@ import fcntl
 import json
 import logging
 import os
+import re
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from stack.environments import python_of
 from stack.flink import flink_home
@@ -33,6 +36,9 @@ JOB = "market"
 CLIENT = Path(__file__).with_name("client.py")
 SUBMIT_WITHIN_S = 180.0
 ERROR_LINES = 12
+JOB_OPTIONS = ("execution.", "parallelism.", "pipeline.", "rest.address", "rest.port", "restart-strategy", "state.")
+
+_EXCEPTION = re.compile(r"(: |Caused by: )?[\w.$]+(Exception|Error)\b")
 
 
 def submit_market_job(lake: Settings, *, from_scratch: bool = False) -> str:
@@ -66,6 +72,7 @@ def run_client(lake: Settings, name: str, statements: list[str], options: dict[s
     Raises:
         SubmitError: with the end of what the client printed.
     """
+    options = {"execution.target": "remote", **cluster_options(lake), **options}
     plan = {"jar": str(functions_jar(lake)), "configuration": options, "statements": statements}
     directory = lake.run / "streaming"
     directory.mkdir(parents=True, exist_ok=True)
@@ -87,6 +94,20 @@ def run_client(lake: Settings, name: str, statements: list[str], options: dict[s
     return done.stdout.strip().splitlines()[-1]
 
 
+def cluster_options(lake: Settings) -> dict[str, str]:
+    """What the cluster's configuration says about jobs; Flink's client in Python does not read it by itself."""
+    configuration = yaml.safe_load((flink_home(lake) / "conf" / "config.yaml").read_text(encoding="utf-8"))
+    return {key: value for key, value in _flat(configuration) if key.startswith(JOB_OPTIONS)}
+
+
+def _flat(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _flat(value, (*path, key))
+    else:
+        yield ".".join(path), str(node).lower() if isinstance(node, bool) else str(node)
+
+
 def _client_environment(lake: Settings) -> dict[str, str]:
     home = flink_home(lake)
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "FLINK", "JAVA"))}
@@ -102,9 +123,14 @@ def _client_environment(lake: Settings) -> dict[str, str]:
 
 
 def _essence(output: str) -> str:
-    """The lines of a Java trace that say something: causes, not frames."""
-    lines = [line.strip() for line in output.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
-    return "\n".join(lines[-ERROR_LINES:])
+    """What a Java trace says: the start of each exception's message, without frames."""
+    lines = output.splitlines()
+    said = [
+        line.strip()
+        for number, line in enumerate(lines)
+        if _EXCEPTION.match(line) or (number and _EXCEPTION.match(lines[number - 1]) and not line.startswith("\tat "))
+    ]
+    return "\n".join(said[-ERROR_LINES:] or lines[-ERROR_LINES:])
 
 
 @contextmanager

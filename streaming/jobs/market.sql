@@ -71,8 +71,8 @@ SELECT
     ELSE MAP[
       'reason', ENCODE(reason, 'UTF-8'),
       'detail', ENCODE(detail, 'UTF-8'),
-      'stage', ENCODE('router', 'UTF-8'),
-      'kafka_topic', ENCODE('{{ raw_topic }}', 'UTF-8'),
+      'stage', CAST('router' AS BYTES),
+      'kafka_topic', CAST('{{ raw_topic }}' AS BYTES),
       'kafka_partition', ENCODE(CAST(kafka_partition AS STRING), 'UTF-8'),
       'kafka_offset', ENCODE(CAST(kafka_offset AS STRING), 'UTF-8')
     ]
@@ -84,7 +84,7 @@ FROM parsed;
 -- Landing: the first event of each identity becomes a typed row. All copies of an identity come through one Kafka
 -- partition, so the first to arrive here is the first by offset.
 
-CREATE CATALOG {{ catalog }} WITH (
+CREATE CATALOG {{ catalog | quoted }} WITH (
   'type' = 'iceberg',
   'catalog-impl' = 'org.apache.iceberg.jdbc.JdbcCatalog',
   'uri' = '{{ catalog_uri }}',
@@ -101,7 +101,7 @@ SELECT
   kafka_partition,
   kafka_offset,
 {% for table in tables %}
-  {{ table.name }}{{ "," if not loop.last }}
+  {{ table.name | quoted }}{{ "," if not loop.last }}
 {% endfor %}
 FROM (
   SELECT
@@ -113,13 +113,13 @@ FROM (
 WHERE copy = 1;
 
 {% for table in tables %}
-INSERT INTO {{ catalog }}.{{ table.identifier }} ({{ table.columns | join(", ") }})
+INSERT INTO {{ catalog | quoted }}.{{ table.identifier | quoted }} ({{ table.columns | map("quoted") | join(", ") }})
 SELECT
 {% for column in table.columns %}
-  {{ table.expressions[column] }} AS {{ column }}{{ "," if not loop.last }}
+  {{ table.expressions[column] }} AS {{ column | quoted }}{{ "," if not loop.last }}
 {% endfor %}
 FROM events
-WHERE {{ table.name }} IS NOT NULL;
+WHERE {{ table.name | quoted }} IS NOT NULL;
 
 {% endfor %}
 -- Dead letters of every stage, for stewards to query; the topic keeps the whole payload.
@@ -144,10 +144,10 @@ CREATE TEMPORARY TABLE dead_letters (
 CREATE TEMPORARY FUNCTION payload_head AS 'tradelake.PayloadHead' LANGUAGE JAVA;
 CREATE TEMPORARY FUNCTION payload_bytes AS 'tradelake.PayloadBytes' LANGUAGE JAVA;
 
-INSERT INTO {{ catalog }}.{{ dead_letter_table }} ({{ dead_letter_columns | join(", ") }})
+INSERT INTO {{ catalog | quoted }}.{{ dead_letter_table | quoted }} ({{ dead_letter_columns | map("quoted") | join(", ") }})
 SELECT
 {% for column, expression in dead_letter_columns.items() %}
-  {{ expression }} AS {{ column }}{{ "," if not loop.last }}
+  {{ expression }} AS {{ column | quoted }}{{ "," if not loop.last }}
 {% endfor %}
 FROM dead_letters;
 {% endif %}

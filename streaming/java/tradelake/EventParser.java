@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Pattern;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonFactory;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonParser;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
@@ -21,6 +22,8 @@ import org.apache.flink.table.data.TimestampData;
  */
 final class EventParser {
     private static final int MAX_DETAIL = 300;
+    private static final Pattern ADVICE =
+            Pattern.compile("(: enable `[^`]*` to allow|\\s*\\(start marker at [^)]*\\)[^)]*\\)|: was expecting .*)");
     private static final long NON_ASCII = 0x8080808080808080L;
     private static final java.lang.invoke.VarHandle LONGS =
             java.lang.invoke.MethodHandles.byteArrayViewVarHandle(long[].class, java.nio.ByteOrder.nativeOrder());
@@ -84,11 +87,16 @@ final class EventParser {
         } catch (StreamConstraintsException error) {
             fail("nesting_too_deep", "more than " + spec.maxDepth + " levels");
         } catch (JsonProcessingException error) {
-            fail("invalid_json", error.getOriginalMessage() + " at byte " + error.getLocation().getByteOffset());
+            fail("invalid_json", said(error) + " at byte " + error.getLocation().getByteOffset());
         } catch (IOException error) {
             fail("invalid_json", String.valueOf(error.getMessage()));
         }
         return result;
+    }
+
+    /** What the parser says, without its advice on how to be laxer. */
+    private static String said(JsonProcessingException error) {
+        return ADVICE.matcher(error.getOriginalMessage()).replaceAll("");
     }
 
     private void fail(String reason, String detail) {

@@ -213,8 +213,8 @@ final class FieldReader {
             return knownDay;
         }
         try {
-            if (text[start + 4] != '-' || text[start + 7] != '-') {
-                throw new DateTimeException("separators");
+            if (text[start + 4] != '-' || text[start + 7] != '-' || digits(text, start, 4) == 0) {
+                throw new DateTimeException("not a date");
             }
             int day =
                     (int)
