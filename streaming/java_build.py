@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stack.settings import Settings
 
 SOURCES = Path(__file__).with_name("java")
-LIBRARIES = ("flink-dist-*.jar", "flink-table-api-java-uber-*.jar")
+LIBRARIES = ("flink-dist-*.jar", "flink-table-api-java-uber-*.jar", "flink-table-runtime-*.jar")
 RELEASE = "17"
 
 

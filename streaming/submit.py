@@ -57,7 +57,7 @@ def submit_market_job(lake: Settings, *, from_scratch: bool = False) -> str:
         state = state_to_restore(lake, from_scratch=from_scratch)
         log.info("submitting the market job %s", f"from {state}" if state else "from the start of the topic")
         streaming = streaming_settings()
-        options = configuration(streaming)
+        options = configuration()
         if state is not None:
             options |= {
                 "execution.state-recovery.path": state.as_uri(),
@@ -72,7 +72,7 @@ def run_client(lake: Settings, name: str, statements: list[str], options: dict[s
     Raises:
         SubmitError: with the end of what the client printed.
     """
-    options = {"execution.target": "remote", **cluster_options(lake), **options}
+    options = {**cluster_options(lake), **options}
     plan = {"jar": str(functions_jar(lake)), "configuration": options, "statements": statements}
     directory = lake.run / "streaming"
     directory.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def _client_environment(lake: Settings) -> dict[str, str]:
         "FLINK_CONF_DIR": str(home / "conf"),
         "FLINK_LOG_DIR": str(home / "log"),
         "JAVA_HOME": str(JAVA_HOME),
-        "JVM_ARGS": "-Xmx256m",
+        "JVM_ARGS": "-Xmx256m --add-opens=java.base/java.net=ALL-UNNAMED",
         "PATH": f"{JAVA_HOME / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
 

@@ -45,6 +45,8 @@ PROPERTIES = {
     "write.parquet.compression-level": "1",
     # Identities never repeat: a small dictionary gives up on them soon, and still holds symbols and codes.
     "write.parquet.dict-size-bytes": str(64 << 10),
+    # A writer holds a row group of every table on the heap.
+    "write.parquet.row-group-size-bytes": str(16 << 20),
     "write.distribution-mode": "none",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
