@@ -1,0 +1,1 @@
+"""The dbt project, and what plugs it into the lake."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -15,18 +15,15 @@ from stack.rooms import Room, Step
 from stack.settings import settings
 from transform_dbt.profile import environment, write
 
-if TYPE_CHECKING:
-    import click
-
 
 class _PassThrough(TyperGroup):
     """A command that leaves every argument, `--help` included, to dbt."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.args = args
         return args
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         run_dbt(ctx.args)
 
 
