@@ -1,14 +1,19 @@
 package tradelake;
 
+import java.nio.ByteBuffer;
+import java.nio.LongBuffer;
 import java.time.Duration;
+import java.util.Map;
 import java.util.stream.Stream;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.StateTtlConfig;
-import org.apache.flink.api.common.state.ValueState;
-import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
-import org.apache.flink.core.memory.MemorySegmentFactory;
+import org.apache.flink.metrics.Counter;
 import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -17,22 +22,30 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.table.api.Table;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 import org.apache.flink.table.data.RowData;
-import org.apache.flink.table.data.binary.BinaryRowData;
 import org.apache.flink.table.runtime.typeutils.InternalTypeInfo;
 import org.apache.flink.table.types.DataType;
-import org.apache.flink.table.types.logical.BigIntType;
 import org.apache.flink.table.types.logical.RowType;
 
 /**
  * Deduplication: of all rows with one identity within a window, the first passes.
  *
- * <p>Exact, like SQL's {@code ROW_NUMBER() ... = 1}, whose state is the same: one entry per identity. Most of that
- * operator's time goes into asking RocksDB for entries that are not there; here a {@link SeenFilter} on the heap answers
- * for nearly all new identities, and RocksDB is asked only about the rest. The filter is no state: it is rebuilt from
- * the entries after a restore.
+ * <p>Exact, and checkpointed, like SQL's {@code ROW_NUMBER() ... = 1}. That operator keeps one RocksDB entry per identity,
+ * and spends its time asking for entries that are not there, and writing them one by one. Here
+ *
+ * <ul>
+ *   <li>a {@link SeenFilter} on the heap answers for nearly all new identities; it is no state, for it is rebuilt after a
+ *       restore;
+ *   <li>identities fall into buckets, the keys of the state; each bucket's identities are stored in chunks of
+ *       {@value #CHUNK}, of which the last is on the heap until it is full or a checkpoint begins.
+ * </ul>
+ *
+ * Only when the filter is not sure are a bucket's chunks searched.
  */
 public final class KeepFirst {
-    private static final String STATE = "seen";
+    static final int CHUNK = 128;
+    private static final String STATE = "identities";
+    private static final int BUCKET_BITS = 12;
+    private static final int IDENTITY_BYTES = 16;
 
     private KeepFirst() {}
 
@@ -54,32 +67,62 @@ public final class KeepFirst {
         DataStream<RowData> kept =
                 stream.filter(row -> !row.isNullAt(high))
                         .name("identified")
-                        .keyBy(new Identity(high, low), InternalTypeInfo.ofFields(new BigIntType(), new BigIntType()))
+                        .keyBy(new Bucket(high, low), Types.INT)
                         .transform("keep first", info, new Operator(high, low, windowMillis))
                         .uid("keep-first");
         tables.createTemporaryView(all, tables.fromDataStream(stream));
         tables.createTemporaryView(first, tables.fromDataStream(kept));
     }
 
-    /** The two halves of the identity as a compact key. */
-    private static final class Identity implements KeySelector<RowData, RowData> {
+    /** The bucket that an identity falls into. */
+    private static final class Bucket implements KeySelector<RowData, Integer> {
         private static final long serialVersionUID = 1L;
-        private static final int BYTES = 24;
         private final int high;
         private final int low;
 
-        Identity(int high, int low) {
+        Bucket(int high, int low) {
             this.high = high;
             this.low = low;
         }
 
         @Override
-        public RowData getKey(RowData row) {
-            BinaryRowData key = new BinaryRowData(2);
-            key.pointTo(MemorySegmentFactory.wrap(new byte[BYTES]), 0, BYTES);
-            key.setLong(0, row.getLong(high));
-            key.setLong(1, row.getLong(low));
-            return key;
+        public Integer getKey(RowData row) {
+            return of(row.getLong(high), row.getLong(low));
+        }
+
+        static int of(long high, long low) {
+            long mixed = (high ^ low) * 0x9E3779B97F4A7C15L;
+            return (int) (mixed >>> Long.SIZE - BUCKET_BITS);
+        }
+    }
+
+    /** The youngest identities of one bucket. */
+    private static final class Tail {
+        int number;
+        int size;
+        boolean isStored = true;
+        private final long[] identities = new long[2 * CHUNK];
+
+        boolean contains(long high, long low) {
+            for (int i = 0; i < 2 * size; i += 2) {
+                if (identities[i] == high && identities[i + 1] == low) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        void add(long high, long low) {
+            identities[2 * size] = high;
+            identities[2 * size + 1] = low;
+            size++;
+            isStored = false;
+        }
+
+        byte[] bytes() {
+            ByteBuffer buffer = ByteBuffer.allocate(size * IDENTITY_BYTES);
+            buffer.asLongBuffer().put(identities, 0, 2 * size);
+            return buffer.array();
         }
     }
 
@@ -89,8 +132,10 @@ public final class KeepFirst {
         private final int high;
         private final int low;
         private final long windowMillis;
-        private transient ValueState<Boolean> seen;
+        private transient MapState<Integer, byte[]> chunks;
         private transient SeenFilter filter;
+        private transient Tail[] tails;
+        private transient Counter duplicates;
         private transient boolean restored;
 
         Operator(int high, int low, long windowMillis) {
@@ -102,36 +147,121 @@ public final class KeepFirst {
         @Override
         public void initializeState(StateInitializationContext context) throws Exception {
             super.initializeState(context);
-            ValueStateDescriptor<Boolean> descriptor = new ValueStateDescriptor<>(STATE, Types.BOOLEAN);
+            MapStateDescriptor<Integer, byte[]> descriptor =
+                    new MapStateDescriptor<>(STATE, Types.INT, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
             descriptor.enableTimeToLive(
                     StateTtlConfig.newBuilder(Duration.ofMillis(windowMillis))
-                            .cleanupInRocksdbCompactFilter(100_000)
+                            .cleanupInRocksdbCompactFilter(1000)
                             .build());
-            seen = context.getKeyedStateStore().getState(descriptor);
+            chunks = context.getKeyedStateStore().getMapState(descriptor);
             restored = context.isRestored();
         }
 
         @Override
         public void open() throws Exception {
             super.open();
-            long now = now();
-            filter = new SeenFilter(windowMillis, now);
+            tails = new Tail[1 << BUCKET_BITS];
+            filter = new SeenFilter(windowMillis, now());
+            duplicates = getMetricGroup().counter("duplicatesDropped");
             if (restored) {
-                try (Stream<RowData> keys =
-                        this.<RowData>getKeyedStateBackend().getKeys(STATE, VoidNamespace.INSTANCE)) {
-                    keys.forEach(key -> filter.addAndTell(key.getLong(0), key.getLong(1), now));
+                try (Stream<Integer> keys =
+                        this.<Integer>getKeyedStateBackend().getKeys(STATE, VoidNamespace.INSTANCE)) {
+                    for (int bucket : keys.distinct().toList()) {
+                        recall(bucket);
+                    }
                 }
             }
+        }
+
+        private void recall(int bucket) throws Exception {
+            setCurrentKey(bucket);
+            Tail tail = tail(bucket);
+            byte[] last = new byte[0];
+            for (Map.Entry<Integer, byte[]> chunk : chunks.entries()) {
+                LongBuffer identities = ByteBuffer.wrap(chunk.getValue()).asLongBuffer();
+                while (identities.hasRemaining()) {
+                    filter.addAndTell(identities.get(), identities.get(), now());
+                }
+                if (chunk.getKey() >= tail.number) {
+                    tail.number = chunk.getKey();
+                    last = chunk.getValue();
+                }
+            }
+            LongBuffer identities = ByteBuffer.wrap(last).asLongBuffer();
+            while (identities.hasRemaining()) {
+                tail.add(identities.get(), identities.get());
+            }
+            tail.isStored = true;
+            beginNextIfFull(tail);
+        }
+
+        /** Keys are set where state is touched, which is seldom. */
+        @Override
+        public boolean hasKeyContext1() {
+            return false;
         }
 
         @Override
         public void processElement(StreamRecord<RowData> record) throws Exception {
             RowData row = record.getValue();
-            if (filter.addAndTell(row.getLong(high), row.getLong(low), now()) && seen.value() != null) {
+            long idHigh = row.getLong(high);
+            long idLow = row.getLong(low);
+            int bucket = Bucket.of(idHigh, idLow);
+            Tail tail = tail(bucket);
+            if (filter.addAndTell(idHigh, idLow, now())
+                    && (tail.contains(idHigh, idLow) || isStored(bucket, idHigh, idLow))) {
+                duplicates.inc();
                 return;
             }
-            seen.update(Boolean.TRUE);
+            tail.add(idHigh, idLow);
+            if (tail.size == CHUNK) {
+                store(bucket, tail);
+            }
+            beginNextIfFull(tail);
             output.collect(record);
+        }
+
+        @Override
+        public void snapshotState(StateSnapshotContext context) throws Exception {
+            for (int bucket = 0; bucket < tails.length; bucket++) {
+                if (tails[bucket] != null && !tails[bucket].isStored) {
+                    store(bucket, tails[bucket]);
+                }
+            }
+            super.snapshotState(context);
+        }
+
+        private Tail tail(int bucket) {
+            if (tails[bucket] == null) {
+                tails[bucket] = new Tail();
+            }
+            return tails[bucket];
+        }
+
+        private void store(int bucket, Tail tail) throws Exception {
+            setCurrentKey(bucket);
+            chunks.put(tail.number, tail.bytes());
+            tail.isStored = true;
+        }
+
+        private static void beginNextIfFull(Tail tail) {
+            if (tail.size == CHUNK) {
+                tail.number++;
+                tail.size = 0;
+            }
+        }
+
+        private boolean isStored(int bucket, long idHigh, long idLow) throws Exception {
+            setCurrentKey(bucket);
+            for (byte[] chunk : chunks.values()) {
+                LongBuffer identities = ByteBuffer.wrap(chunk).asLongBuffer();
+                for (int i = 0; i < identities.limit(); i += 2) {
+                    if (identities.get(i) == idHigh && identities.get(i + 1) == idLow) {
+                        return true;
+                    }
+                }
+            }
+            return false;
         }
 
         private long now() {
