@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -11,16 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from governance.contracts import contracts
 from quality import sources
 from quality.compare import Layers, Report, reconcile
+from quality.until import Until
 from stack.settings import Settings
 
 POLL_S = 0.5
-
-
-class Until(StrEnum):
-    """The last layer to compare."""
-
-    RAW = "raw"
-    FACTS = "facts"
 
 
 def run(lake: Settings, until: Until, wait_s: float, console: Console) -> Report:

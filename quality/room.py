@@ -7,9 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from quality.reconciling import Until, run
-from quality.render import show
-from quality.summary import summarize
+from quality.until import Until
 from stack.rooms import Room
 from stack.settings import settings
 
@@ -19,6 +17,9 @@ def reconcile(
     until: Annotated[Until, typer.Option(help="Last layer to compare: Iceberg raw, or fct_trades.")] = Until.FACTS,
 ) -> None:
     """Prove that no event was lost, doubled or changed between the feed and the facts; exit 1 with the difference."""
+    from quality.reconciling import run
+    from quality.render import show
+
     console = Console()
     report = run(settings(), until, wait, console)
     show(report, console)
@@ -28,6 +29,8 @@ def reconcile(
 
 def summary() -> None:
     """Rows and freshness of each layer, the five most traded symbols, and how to query further."""
+    from quality.summary import summarize
+
     summarize(settings(), Console())
 
 

@@ -16,6 +16,13 @@ from stack.connections import trino_connection
 from stack.settings import Settings
 
 LAYERS = ("raw", "core", "marts")
+HINTS = """
+Query further:
+  ./lake sql "select * from marts.mart_ohlcv_1m order by minute_at desc limit 10"
+  ./lake sql --user analyst "show tables from core"
+  any Trino client: https://{url}, user analyst, password in {secrets}/trino.analyst.password,
+  certificate authority {secrets}/ca.pem
+  ./lake stream --duration 30 for more trades, ./lake status for what runs, make down to stop"""
 QUERIES = Path(__file__).parent / "queries"
 
 
@@ -98,11 +105,4 @@ def _symbols(rows: list[Any]) -> Table:
 
 
 def _hints(lake: Settings) -> str:
-    return (
-        "\nQuery further:\n"
-        '  ./lake sql "select * from marts.mart_ohlcv_1m order by minute_at desc limit 10"\n'
-        '  ./lake sql --user analyst "show tables from core"\n'
-        f"  any Trino client: https://{lake.address('trino')}, user analyst, password in {lake.secrets}/trino.analyst.password,\n"
-        f"  certificate authority {lake.secrets}/ca.pem\n"
-        "  ./lake stream --duration 30 for more trades, ./lake status for what runs, make down to stop"
-    )
+    return HINTS.format(url=lake.address("trino"), secrets=lake.secrets)

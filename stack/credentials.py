@@ -72,7 +72,8 @@ def _is_valid(path: Path, host: str | None = None) -> bool:
     if not path.exists():
         return False
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value if host else []
+    extensions = certificate.extensions
+    names = list(extensions.get_extension_for_class(x509.SubjectAlternativeName).value) if host else []
     remaining = certificate.not_valid_after_utc - dt.datetime.now(dt.UTC)
     return remaining > dt.timedelta(days=RENEW_BEFORE_DAYS) and (host is None or _name(host) in names)
 

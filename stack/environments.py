@@ -130,7 +130,16 @@ def _build_with_uv(uv: Path, group: str, home: Path, requirements: Path) -> None
             f"Python {PYTHON_VERSION} is neither here nor downloadable; install it and repeat",
         )
     _call(
-        [str(uv), "pip", "sync", "--require-hashes", "--python", str(python_of(group)), str(requirements)],
+        [
+            str(uv),
+            "pip",
+            "sync",
+            "--require-hashes",
+            "--compile-bytecode",
+            "--python",
+            str(python_of(group)),
+            str(requirements),
+        ],
         "see the message above; repeat the command to continue (UV_INDEX_URL names another package index)",
     )
 

@@ -62,6 +62,7 @@ def _measure(maven: MavenContext, group: str, coordinate: str, platform: str | N
 def main() -> None:
     """Write the lock file."""
     maven = MavenContext(timeout=60)
+    wanted: list[tuple[str, str, str | None]]
     wanted = [(group, coordinate, None) for group, listed in COORDINATES.items() for coordinate in listed]
     wanted += [(group, each, None) for group, root in WITH_DEPENDENCIES.items() for each in _closure(maven, root)]
     wanted += [("postgres", POSTGRES.format(name), here) for here, name in POSTGRES_PLATFORMS.items()]

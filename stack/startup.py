@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
@@ -98,9 +99,9 @@ def bring_up(supervisor: Supervisor, services: Sequence[Service], steps: Sequenc
     with board:
         launch = _Launch(supervisor, board)
         for service in services:
-            launch.add(service.name, service.after, lambda service=service: launch.start(service))
+            launch.add(service.name, service.after, partial(launch.start, service))
         for step in steps:
-            launch.add(step.name, step.after, lambda step=step: launch.run(step))
+            launch.add(step.name, step.after, partial(launch.run, step))
         failures = launch.finish()
     if failures:
         raise StartError("\n".join(f"{name}: {error}" for name, error in failures.items()))

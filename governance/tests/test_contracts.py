@@ -19,7 +19,8 @@ TYPES = {
 
 @pytest.fixture(params=contracts(), ids=lambda contract: contract.event_type)
 def contract(request: pytest.FixtureRequest) -> Contract:
-    return request.param
+    chosen: Contract = request.param
+    return chosen
 
 
 def test_every_event_type_has_its_own_topic_and_table() -> None:
