@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from stack.exceptions import LakeError
 
-class IngestionError(Exception):
+
+class IngestionError(LakeError):
     """Base of this room's errors."""
 
 
@@ -33,3 +35,7 @@ class FencedError(IngestionError):
 
 class TopicMismatchError(IngestionError):
     """A topic exists with other settings than the ones declared."""
+
+
+class StreamStalledError(IngestionError):
+    """A run that was asked for makes no progress."""

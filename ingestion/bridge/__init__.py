@@ -1,0 +1,1 @@
+"""The bridge: carries the exchange's websocket feed into Kafka, exactly once."""
