@@ -16,9 +16,6 @@ from stack.settings import PORT_OFFSETS, REPO, Settings
 
 UP_WITHIN_S = 600
 PORT_BASES = range(20000, 32000, 100)
-SHARED_WITH_CALLER = ("LAKE_CACHE", "LAKE_MAVEN_REPOSITORY")
-"""What a test lake takes over from the environment of pytest; all else is its own."""
-
 RunLake = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -27,10 +24,7 @@ def lake_env() -> Iterator[dict[str, str]]:
     """Environment for any process that is to work on the tests' lake; asking for it starts nothing."""
     home = Path(tempfile.mkdtemp(prefix="lake-test-"))
     home.chmod(0o711)  # pytest's own directories are closed to the user that Postgres runs as when we are root
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("LAKE_") or name in SHARED_WITH_CALLER
-    }
-    yield {**inherited, "LAKE_HOME": str(home), "LAKE_PORT_BASE": str(_free_port_base())}
+    yield {**os.environ, "LAKE_HOME": str(home), "LAKE_PORT_BASE": str(_free_port_base())}
     shutil.rmtree(home)
 
 
@@ -53,11 +47,9 @@ def run_lake(lake_env: dict[str, str]) -> RunLake:
 @pytest.fixture(scope="session")
 def lake(lake_env: dict[str, str], run_lake: RunLake) -> Iterator[Settings]:
     """Settings of a lake that is up, and goes down and away when the tests end."""
-    caller = {name: lake_env[name] for name in SHARED_WITH_CALLER if name in lake_env}
-    fields = {name.removeprefix("LAKE_").lower(): value for name, value in caller.items()}
     try:
         run_lake("up", within_s=UP_WITHIN_S)
-        yield Settings(home=Path(lake_env["LAKE_HOME"]), port_base=int(lake_env["LAKE_PORT_BASE"]), **fields)
+        yield Settings(home=Path(lake_env["LAKE_HOME"]), port_base=int(lake_env["LAKE_PORT_BASE"]))  # type: ignore[call-arg]
     finally:
         run_lake("down")
 
@@ -65,7 +57,8 @@ def lake(lake_env: dict[str, str], run_lake: RunLake) -> Iterator[Settings]:
 def _free_port_base() -> int:
     """A base whose ports can all be bound now, outside the range that systems give out by themselves."""
     first = os.getpid() % len(PORT_BASES)
-    for base in [*PORT_BASES[first:], *PORT_BASES[:first]]:
+    bases: list[int] = [*PORT_BASES[first:], *PORT_BASES[:first]]
+    for base in bases:
         if all(_is_free(base + offset) for offset in PORT_OFFSETS.values()):
             return base
     raise RuntimeError(f"no free ports between {PORT_BASES.start} and {PORT_BASES.stop}")
