@@ -6,7 +6,7 @@
     {% if target.name == "lint" %}
         {{ return([]) }}
     {% endif %}
-    {{ return(dbt_trino.trino__list_relations_without_caching(relation)) }}
+    {{ return(dbt.trino__list_relations_without_caching(relation)) }}
 {% endmacro %}
 
 {% macro is_incremental() %}

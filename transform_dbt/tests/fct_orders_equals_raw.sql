@@ -1,15 +1,21 @@
--- Per trading day: steps counted into fct_orders against the order events of raw, up to the newest offset that fct_orders
--- holds of each Kafka partition, for more may have landed since.
+-- Per trading day: steps counted into fct_orders against the order events of raw, up to the newest offset that
+-- fct_orders holds of each Kafka partition, for more may have landed since.
 with
 
 held as (
-    select last_event_kafka_topic, last_event_kafka_partition, max(last_event_kafka_offset) as newest_offset
+    select
+        last_event_kafka_topic,
+        last_event_kafka_partition,
+        max(last_event_kafka_offset) as newest_offset
     from {{ ref("fct_orders") }}
     group by last_event_kafka_topic, last_event_kafka_partition
 ),
 
 landed as (
-    select stg_orders.trading_day, count(*) as steps, count(distinct order_key) as orders
+    select
+        stg_orders.trading_day,
+        count(*) as steps,
+        count(distinct stg_orders.order_key) as orders
     from {{ ref("stg_orders") }} as stg_orders
     inner join held
         on
@@ -20,7 +26,10 @@ landed as (
 ),
 
 built as (
-    select trading_day, sum(event_count) as steps, count(*) as orders
+    select
+        trading_day,
+        sum(event_count) as steps,
+        count(*) as orders
     from {{ ref("fct_orders") }}
     group by trading_day
 )

@@ -1,16 +1,23 @@
--- Per trading day: trades, shares and notional of fct_trades against raw, up to the newest offset that fct_trades holds of
--- each Kafka partition, for more may have landed since. A difference that stays after `dbt build` needs
+-- Per trading day: trades, shares and notional of fct_trades against raw, up to the newest offset that fct_trades holds
+-- of each Kafka partition, for more may have landed since. A difference that stays after `dbt build` needs
 -- `dbt build --full-refresh -s fct_orders+`: topics were made anew, and offsets began again.
 with
 
 held as (
-    select kafka_topic, kafka_partition, max(kafka_offset) as newest_offset
+    select
+        kafka_topic,
+        kafka_partition,
+        max(kafka_offset) as newest_offset
     from {{ ref("fct_trades") }}
     group by kafka_topic, kafka_partition
 ),
 
 landed as (
-    select stg_trades.trading_day, count(*) as trades, sum(quantity) as shares, sum(notional) as notional
+    select
+        stg_trades.trading_day,
+        count(*) as trades,
+        sum(stg_trades.quantity) as shares,
+        sum(stg_trades.notional) as notional
     from {{ ref("stg_trades") }} as stg_trades
     inner join held
         on stg_trades.kafka_topic = held.kafka_topic and stg_trades.kafka_partition = held.kafka_partition
@@ -19,7 +26,11 @@ landed as (
 ),
 
 built as (
-    select trading_day, count(*) as trades, sum(quantity) as shares, sum(notional) as notional
+    select
+        trading_day,
+        count(*) as trades,
+        sum(quantity) as shares,
+        sum(notional) as notional
     from {{ ref("fct_trades") }}
     group by trading_day
 )

@@ -38,7 +38,7 @@ fills as (
 touched as (
     select order_key from events
     where {{ new_events }}
-    union
+    union distinct
     select order_key from fills
     where {{ new_fills }}
 ),

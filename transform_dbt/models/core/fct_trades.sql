@@ -39,7 +39,7 @@ trades as (
     where {{ on_days(touched_days) }} and {{ new_trades }}
     {% if is_incremental() %}
         -- An order may land after its trade, by a moment or by days: its trade is then written again.
-        union
+        union distinct
         select {{ columns | join(", ") }}
         from {{ this }}
         where
