@@ -39,7 +39,7 @@ def run_dbt(arguments: list[str]) -> None:
     except FileNotFoundError as error:
         raise NotRunningError(f"there is no lake in {lake.home} to run dbt on; run `lake up`") from error
     dbt = Path(sys.executable).with_name("dbt")
-    os.execve(dbt, [str(dbt), *arguments], environment(lake, os.environ))  # noqa: S606  # no shell is wanted
+    os.execve(dbt, [str(dbt), *arguments], environment(lake, os.environ))  # no shell is wanted
 
 
 ROOM = Room(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from stack.settings import Settings
 from transform_dbt import profile
 
 Row = dict[str, Any]
+MODELLED = ("staging", "core", "marts")
 
 
 class Warehouse:
@@ -43,15 +43,15 @@ class Warehouse:
             found = cursor.fetchall()
             return [dict(zip((column[0] for column in cursor.description), row, strict=True)) for row in found]
 
-    def create_raw(self) -> None:
-        """Raw tables without rows, as their contracts describe them."""
-        self.query("create schema if not exists raw")
+    def clear(self) -> None:
+        """Take away the events that other tests left, and all that dbt made of any."""
         for contract in self.contracts.values():
-            columns = ", ".join(f"{field.name} {field.physical_type}" for field in contract.fields)
-            self.query(
-                f"create table {contract.table} ({columns}) with (format = 'PARQUET', "
-                "partitioning = ARRAY['day(event_ts)'])"
-            )
+            self.query(f"delete from {contract.table}")
+        for schema in MODELLED:
+            for name, kind in self.query(
+                f"select table_name, table_type from information_schema.tables where table_schema = '{schema}'"
+            ):
+                self.query(f'drop {"view" if kind == "VIEW" else "table"} {schema}."{name}"')
 
     def land(self, event_type: str, events: Sequence[Row]) -> None:
         """Append events to their raw table."""
@@ -60,10 +60,11 @@ class Warehouse:
             "(" + ", ".join(literal(event.get(field.name), field.physical_type) for field in contract.fields) + ")"
             for event in events
         )
-        self.query(f"insert into {contract.table} values {', '.join(tuples)}")
+        columns = ", ".join(field.name for field in contract.fields)
+        self.query(f"insert into {contract.table} ({columns}) values {', '.join(tuples)}")
 
-    def dbt(self, *arguments: str) -> dict[str, Any]:
-        """Run dbt as `lake dbt` does; its results by node name.
+    def dbt(self, *arguments: str) -> Path:
+        """Run dbt as `lake dbt` does; returns the directory of its artefacts.
 
         Raises:
             AssertionError: dbt failed; shows what it printed.
@@ -75,8 +76,7 @@ class Warehouse:
             [dbt, "--no-use-colors", *arguments], env=environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        results = json.loads(Path(environment["DBT_TARGET_PATH"], "run_results.json").read_text("utf-8"))["results"]
-        return {result["unique_id"].split(".")[2]: result for result in results}
+        return Path(environment["DBT_TARGET_PATH"])
 
     def files_of(self, table: str, day: date) -> list[Path]:
         """Data files of one trading day of a table."""

@@ -9,7 +9,7 @@
 
 {% set traded_days = stale_days(ref("mart_ohlcv_1m"), "sum(trade_count)", "sum(trade_count)") %}
 {% set quoted_days = days_where([[ref("stg_quotes"), not_yet_loaded("last_quote_")]]) %}
-{% set touched_days = traded_days + quoted_days if traded_days is not none %}
+{% set touched_days = none if traded_days is none else traded_days + quoted_days %}
 
 with
 
