@@ -32,7 +32,7 @@ def stream(  # noqa: PLR0917 - the parameters are the options of the command
     start_date: Annotated[
         str | None, typer.Option(help="First trading day, YYYY-MM-DD in the past; trades now if not given.")
     ] = None,
-    symbol: Annotated[str, typer.Option(help="Symbol whose book the live view shows.")] = "AAPL",
+    symbol: Annotated[str, typer.Option(help="Symbol whose book the live view shows.")] = "HALO",
     stop: Annotated[bool, typer.Option("--stop", help="End the runs that are under way or wait, and leave.")] = False,
 ) -> None:
     """Have the exchange trade for a while, and watch it; Ctrl-C ends the run early."""

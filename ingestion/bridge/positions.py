@@ -48,17 +48,13 @@ def read_positions(kafka: dict[str, Any]) -> dict[str, Position]:
     try:
         consumer.assign([TopicPartition(POSITIONS, 0, 0)])
         while True:
-            messages = consumer.consume(10_000, timeout=PATIENCE_S)
-            if not messages:
+            if (message := consumer.poll(PATIENCE_S)) is None:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{POSITIONS} gave nothing"))
-            for message in messages:
-                if (error := message.error()) is None:
-                    positions[(message.key() or b"").decode()] = msgspec.json.decode(
-                        message.value() or b"", type=Position
-                    )
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    return positions
-                else:
-                    raise KafkaException(error)
+            if (error := message.error()) is None:
+                positions[(message.key() or b"").decode()] = msgspec.json.decode(message.value() or b"", type=Position)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                return positions
+            else:
+                raise KafkaException(error)
     finally:
         consumer.close()

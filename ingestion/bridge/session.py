@@ -175,7 +175,6 @@ class Session:
 
     async def _take_alone(self, channel: str, seq: int) -> None:
         """Fetch one event by itself; after bounded retries a dead letter stands in for it."""
-        missed = Missed("sequence_gap", "never asked for")
         answer = await fetch_one(self._url, channel, seq)
         for attempt in range(1, RETRIES):
             if isinstance(answer, Frame):

@@ -239,6 +239,8 @@ def _explain(error: Exception) -> Rejection:
             reason = "event_time_in_future"
         case msgspec.ValidationError() if message.endswith("`$.type`") or "required field `type`" in message:
             reason = "unknown_type"
+        case msgspec.ValidationError() if message.startswith("Expected `object`") and " - at " not in message:
+            reason, message = "invalid_json", f"not a JSON object: {message}"
         case msgspec.ValidationError() | _ViolationError():
             reason = "contract_violation"
         case _:
