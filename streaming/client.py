@@ -66,7 +66,9 @@ def keep_first(tables: StreamTableEnvironment, rows: Table, name: str, first: st
     loader = gateway.jvm.Thread.currentThread().getContextClassLoader()
     register = next(m for m in loader.loadClass("tradelake.KeepFirst").getMethods() if m.getName() == "register")
     arguments = gateway.new_array(gateway.jvm.Object, 5)
-    for position, argument in enumerate((tables._j_tenv, rows._j_table, name, first, gateway.jvm.Long.valueOf(window_ms))):
+    for position, argument in enumerate(
+        (tables._j_tenv, rows._j_table, name, first, gateway.jvm.Long.valueOf(window_ms))
+    ):
         arguments[position] = argument
     register.invoke(None, arguments)
 

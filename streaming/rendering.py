@@ -31,12 +31,12 @@ _environment = Environment(  # noqa: S701  # SQL, not HTML; literals are quoted 
 )
 
 
-_environment.filters["quoted"] = quoted
+def literal(value: object) -> str:
+    """A value as an SQL string literal, which is how Flink takes any option."""
+    return "'" + str(value).replace("'", "''") + "'"
 
 
-def literal(text: str) -> str:
-    """`text` as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
+_environment.filters |= {"quoted": quoted, "literal": literal}
 
 
 def market_job(lake: Settings, streaming: StreamingSettings) -> list[str]:

@@ -8,11 +8,11 @@ CREATE TEMPORARY TABLE dead_letters (
   kafka_offset BIGINT METADATA FROM 'offset' VIRTUAL
 ) WITH (
   'connector' = 'kafka',
-  'topic' = '{{ dead_letter_topic }}',
-  'properties.bootstrap.servers' = '{{ kafka }}',
+  'topic' = {{ dead_letter_topic | literal }},
+  'properties.bootstrap.servers' = {{ kafka | literal }},
   'properties.isolation.level' = 'read_committed',
   'properties.group.id' = 'market-job-dead-letters',
-  'properties.max.partition.fetch.bytes' = '{{ max_message_bytes }}',
+  'properties.max.partition.fetch.bytes' = {{ max_message_bytes | literal }},
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'raw'
 );

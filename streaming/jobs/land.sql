@@ -4,12 +4,12 @@
 CREATE CATALOG {{ catalog | quoted }} WITH (
   'type' = 'iceberg',
   'catalog-impl' = 'org.apache.iceberg.jdbc.JdbcCatalog',
-  'uri' = '{{ catalog_uri }}',
-  'jdbc.user' = '{{ catalog_user }}',
-  'jdbc.password' = '{{ catalog_password }}',
+  'uri' = {{ catalog_uri | literal }},
+  'jdbc.user' = {{ catalog_user | literal }},
+  'jdbc.password' = {{ catalog_password | literal }},
   'jdbc.schema-version' = 'V1',
   'init-catalog-tables' = 'false',
-  'warehouse' = '{{ warehouse }}'
+  'warehouse' = {{ warehouse | literal }}
 );
 
 {% for table in tables %}

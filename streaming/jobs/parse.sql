@@ -9,8 +9,8 @@ CREATE TEMPORARY TABLE raw_events (
   kafka_offset BIGINT METADATA FROM 'offset' VIRTUAL
 ) WITH (
   'connector' = 'kafka',
-  'topic' = '{{ raw_topic }}',
-  'properties.bootstrap.servers' = '{{ kafka }}',
+  'topic' = {{ raw_topic | literal }},
+  'properties.bootstrap.servers' = {{ kafka | literal }},
   'properties.isolation.level' = 'read_committed',
   'properties.group.id' = 'market-job',
   'scan.startup.mode' = 'earliest-offset',

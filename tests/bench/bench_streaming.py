@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import requests
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from governance.contracts import contracts
 from stack.connections import iceberg_catalog, kafka_config
@@ -155,7 +155,7 @@ def _source_seconds(lake: Settings, job_id: str) -> float:
     url = f"{rest_url(lake)}/jobs/{job_id}"
     (source,) = [v for v in requests.get(url, timeout=10).json()["vertices"] if v["name"].startswith("Source")]
     subtasks = requests.get(f"{url}/vertices/{source['id']}", timeout=10).json()["subtasks"]
-    return (max(s["end-time"] for s in subtasks) - min(s["start-time"] for s in subtasks)) / 1000
+    return float(max(s["end-time"] for s in subtasks) - min(s["start-time"] for s in subtasks)) / 1000
 
 
 def _process(lake: Settings, main: str) -> psutil.Process:
