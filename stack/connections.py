@@ -72,6 +72,6 @@ def iceberg_catalog(lake: Settings | None = None) -> SqlCatalog:
 
 
 def kafka_config(lake: Settings | None = None, **overrides: Any) -> dict[str, Any]:
-    """librdkafka configuration that reaches the lake's broker."""
+    """Configuration of librdkafka that reaches the lake's broker."""
     lake = lake or settings()
     return {"bootstrap.servers": lake.address("kafka"), **overrides}

@@ -116,8 +116,17 @@ def _build_with_pip(home: Path, requirements: Path) -> None:
         "this Python cannot make virtual environments; install the venv module (Debian: python3-venv)",
     )
     _call(
-        [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        + ["--require-hashes", "-r", str(requirements)],
+        [
+            str(home / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            str(requirements),
+        ],
         "see the message above; a package index must be reachable (PIP_INDEX_URL names another one)",
     )
 

@@ -40,7 +40,7 @@ def _works_in(process: psutil.Process, data: Path) -> bool:
         return False
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> int:  # noqa: RET503  # execv never returns
     """Become the program."""
     data, program, *rest = arguments
     try:

@@ -27,7 +27,7 @@ class Board:
 
     def __init__(self, names: list[str], on: Console = console) -> None:
         self._console = on
-        self._rows = {name: ("waiting", "") for name in names}
+        self._rows = dict.fromkeys(names, ("waiting", ""))
         self._began = time.monotonic()
         self._took: dict[str, float] = {}
         self._lock = threading.Lock()

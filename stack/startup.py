@@ -140,7 +140,7 @@ class _Launch:
                 self.board.set(name, "skipped", f"needs {', '.join(missed)}")
             else:
                 act()
-        except Exception as error:  # noqa: BLE001 - one failure must not hide the others
+        except Exception as error:
             self.failures[name] = str(error) if isinstance(error, LakeError) else f"{type(error).__name__}: {error}"
             self.board.set(name, "failed", self.failures[name].splitlines()[0])
         finally:
