@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 BATCH_S = 0.1
 SILENCE_S = 10.0
 RETRIES = 3
-RETRY_S = 0.2
+RETRY_S = 0.1
 
 
 def starting_positions(sink: Sink, hello: Hello) -> dict[str, int]:

@@ -184,7 +184,9 @@ class Validator:
 
     def symbols(self, body: bytes, size: int) -> list[str] | None:
         """The symbol of each event of a frame when all are good, else None; `size` is their number."""
-        if len(body) > self._max_bytes or not self._is_text(body):
+        if not self._is_text(body):
+            return None
+        if len(body) > self._max_bytes and max(map(len, body.split(b"\n"))) > self._max_bytes:
             return None
         try:
             events = self._decoder.decode_lines(body)

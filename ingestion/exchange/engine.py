@@ -67,7 +67,8 @@ class Engine:
                 if present is not None and self._upcoming.ts > present:
                     return
                 self._begin(self._upcoming)
-            self._step()
+            else:
+                self._step()
 
     def finish(self) -> None:
         """Close the venues and end the run."""
@@ -95,8 +96,8 @@ class Engine:
         return self.options.count - len(self._reference.venues) - self.tape.written
 
     def _act(self, horizon: float) -> None:
+        self._catch_up()
         before = self.tape.written
-        self.tape.now = max(self.tape.now, self._session.ts_at(self.elapsed))
         if self._must_be_quiet():
             self._flow.act_quietly()
             fills = 0
@@ -111,9 +112,8 @@ class Engine:
         if left >= NEARLY_DONE:
             return False
         fills = max(len(listing.book.resting) for listing in self.listings.values())
-        return (
-            left < 3 * fills + 4
-        )  # each fill is a trade and a step of both orders; then the order's own steps and a quote
+        steps_a_fill = 3  # a trade, and a step of both orders
+        return left < steps_a_fill * fills + 4
 
     def _wait(self) -> float:
         intensity = self._season() * (1.0 + self._excitement) / (1.0 + 0.14 * EXCITEMENT * CALM_AFTER)
@@ -140,7 +140,7 @@ class Engine:
         self.listings = {(venue, symbol): self._listing(venue, symbol) for venue, symbol in self._reference.listings}
         self._flow.trade_on(list(self.listings.values()))
         self._announce("pre_open")
-        self._plan(session.open, partial(self._announce, "open"))
+        self._plan(session.open, self._open)
         length = session.end - session.open
         for _ in range(HALTS_A_SESSION):
             listing = self._random.choice(list(self.listings.values()))
@@ -155,12 +155,12 @@ class Engine:
 
     def _end_session(self) -> None:
         self._agenda.clear()
-        if self._session.end >= self._end or (self.options.count is None and self._end <= self.elapsed):
+        self._catch_up()
+        if self._session.end >= self._end:
             self.finish()
             return
         self._announce("closed")
-        self._session = self._upcoming = next(self._sessions)
-        """The session under way, and the one that is due next; the same one until it begins."""
+        self._upcoming = next(self._sessions)
 
     def _plan(self, at: float, what: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (at, next(self._tickets), what))
@@ -172,8 +172,15 @@ class Engine:
             scribe = Scribe(venue.venue, "*", self._session.day, next(iter(self._reference.securities.values())).tick)
             self.tape.status.append(scribe.status(self.tape.new_id("S"), self.tape.stamp(), status))
 
-    def _halt(self, listing: Listing, halted: bool) -> None:
-        listing.halted = halted
+    def _catch_up(self) -> None:
         self.tape.now = max(self.tape.now, self._session.ts_at(self.elapsed))
+
+    def _open(self) -> None:
+        self._catch_up()
+        self._announce("open")
+
+    def _halt(self, listing: Listing, halted: bool) -> None:
+        self._catch_up()
+        listing.halted = halted
         status = "halted" if halted else "open"
         self.tape.status.append(listing.scribe.status(self.tape.new_id("S"), self.tape.stamp(), status))

@@ -167,8 +167,11 @@ class Ledger:
     def blocks(self, start: Position | None = None) -> Iterator[Block]:
         """The blocks from a position on, in the order they were written, up to the present end."""
         cursor = self.cursor(start)
-        while batch := cursor.read():
-            yield from batch
+        try:
+            while batch := cursor.read():
+                yield from batch
+        finally:
+            cursor.close()
 
     def events(self, channel: str | None = None, from_seq: int = 1) -> Iterator[LedgerEvent]:
         """The events of one channel from a sequence number on, or of all channels, up to the present end."""

@@ -105,9 +105,11 @@ class LedgerWriter:
         newest = self.ledger.segments()[-1]
         last = {name: seq - 1 for name, seq in self.ledger.header(newest).next_seq.items()}
         cursor = self.ledger.cursor(self.ledger.start(newest))
-        while blocks := cursor.read():
-            last |= {block.channel: block.next_seq - 1 for block in blocks}
-        cursor.close()
+        try:
+            while blocks := cursor.read():
+                last |= {block.channel: block.next_seq - 1 for block in blocks}
+        finally:
+            cursor.close()
         self.last_seq = last
         self._open(newest, cursor.position.offset)
         os.ftruncate(self._file, self._offset)

@@ -1,0 +1,1 @@
+"""Tests of the ingestion room; those marked `integration` run against a real Kafka."""
