@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import requests
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from trino.exceptions import TrinoUserError
 
 from stack.connections import kafka_config, trino_connection
