@@ -62,7 +62,8 @@ def stocked(lake: Settings) -> Iterator[Settings]:
     """The lake with a table and a topic that must outlive everything the tests do."""
     _query(lake, "CREATE SCHEMA kept")
     _query(lake, "CREATE TABLE kept.nation AS SELECT * FROM tpch.tiny.nation")
-    (created,) = AdminClient(kafka_config(lake)).create_topics([NewTopic(TOPIC, 1)]).values()
+    admin = AdminClient(kafka_config(lake))
+    (created,) = admin.create_topics([NewTopic(TOPIC, 1)]).values()
     created.result(timeout=30)
     producer = Producer(kafka_config(lake, acks="all"))
     for number in range(RECORDS):
