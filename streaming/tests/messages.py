@@ -55,7 +55,15 @@ class Feed:
 
     def __init__(self, lake: Settings) -> None:
         self.producer = Producer(
-            kafka_config(lake, **{"enable.idempotence": True, "linger.ms": 5, "message.timeout.ms": 120_000})
+            kafka_config(
+                lake,
+                **{
+                    "enable.idempotence": True,
+                    "linger.ms": 5,
+                    "message.timeout.ms": 120_000,
+                    "message.max.bytes": 4_000_000,
+                },
+            )
         )
 
     def send(self, payloads: Iterable[bytes | None], *, key: str = "TST", per_second: float = 0) -> int:
