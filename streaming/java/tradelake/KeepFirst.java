@@ -46,6 +46,7 @@ public final class KeepFirst {
     private static final String STATE = "identities";
     private static final int BUCKET_BITS = 12;
     private static final int IDENTITY_BYTES = 16;
+    private static final int HEAP_SHARE = 8;
 
     private KeepFirst() {}
 
@@ -161,7 +162,7 @@ public final class KeepFirst {
         public void open() throws Exception {
             super.open();
             tails = new Tail[1 << BUCKET_BITS];
-            filter = new SeenFilter(windowMillis, now());
+            filter = new SeenFilter(windowMillis, Runtime.getRuntime().maxMemory() / HEAP_SHARE, now());
             duplicates = getMetricGroup().counter("duplicatesDropped");
             if (restored) {
                 try (Stream<Integer> keys =

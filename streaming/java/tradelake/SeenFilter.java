@@ -8,7 +8,8 @@ import java.util.List;
  *
  * <p>Blocked Bloom filters: all bits of an identity lie in one cache line. A filter that is full, or old, is followed by
  * a fresh one, and dropped when everything in it is older than the window; so memory follows the events in the window,
- * at {@value #BITS_PER_IDENTITY} bits each.
+ * at {@value #BITS_PER_IDENTITY} bits each. At most a given number of bytes: then the last filter is filled beyond what it
+ * is made for, which costs certainty, hence time, and never a wrong "certainly new".
  */
 final class SeenFilter {
     static final int BITS_PER_IDENTITY = 16;
@@ -21,12 +22,14 @@ final class SeenFilter {
         final long[] bits;
         final int blockMask;
         final int capacity;
-        final long begunMillis;
+        int limit;
+        long begunMillis;
         long lastMillis;
         int size;
 
         Generation(int capacity, long nowMillis) {
             this.capacity = capacity;
+            limit = capacity;
             begunMillis = nowMillis;
             lastMillis = nowMillis;
             bits = new long[capacity / Long.SIZE * BITS_PER_IDENTITY];
@@ -55,11 +58,13 @@ final class SeenFilter {
     }
 
     private final long windowMillis;
+    private final long mostBytes;
     private final List<Generation> generations = new ArrayList<>();
     private Generation newest;
 
-    SeenFilter(long windowMillis, long nowMillis) {
+    SeenFilter(long windowMillis, long mostBytes, long nowMillis) {
         this.windowMillis = windowMillis;
+        this.mostBytes = mostBytes;
         begin(SMALLEST, nowMillis);
     }
 
@@ -72,20 +77,22 @@ final class SeenFilter {
         for (int i = generations.size() - 1; i >= 0 && !maybe; i--) {
             maybe = generations.get(i).contains(high, low);
         }
-        if (newest.size >= newest.capacity || nowMillis - newest.begunMillis > windowMillis / PARTS_OF_WINDOW) {
-            begin(newest.size >= newest.capacity ? Math.min(LARGEST, newest.capacity * 2) : SMALLEST, nowMillis);
+        if (newest.size >= newest.limit || nowMillis - newest.begunMillis > windowMillis / PARTS_OF_WINDOW) {
+            begin(newest.size >= newest.limit ? Math.min(LARGEST, newest.capacity * 2) : SMALLEST, nowMillis);
         }
         newest.add(high, low);
         newest.lastMillis = nowMillis;
         return maybe;
     }
 
-    int generations() {
-        return generations.size();
-    }
-
     private void begin(int capacity, long nowMillis) {
         generations.removeIf(old -> nowMillis - old.lastMillis > windowMillis);
+        long bytes = generations.stream().mapToLong(each -> (long) each.bits.length * Long.BYTES).sum();
+        if (newest != null && bytes + (long) capacity / Byte.SIZE * BITS_PER_IDENTITY > mostBytes) {
+            newest.limit += SMALLEST;
+            newest.begunMillis = nowMillis;
+            return;
+        }
         newest = new Generation(capacity, nowMillis);
         generations.add(newest);
     }
