@@ -46,7 +46,6 @@ def service(lake: Settings) -> Service:
         memory_budget_mb=250,
         ports=("postgres",),
         url=f"postgresql://{POSTGRES_USER}@{lake.address('postgres')}/{CATALOG_DATABASE}",
-        ready_within_s=120,
         stop_signal="INT",
     )
 

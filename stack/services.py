@@ -58,7 +58,7 @@ class Service:
     """Listeners it opens, as named in `stack.settings.PORT_OFFSETS`."""
     url: str = ""
     """Where a person or a program finds it; shown by `lake status`."""
-    ready_within_s: float = 120.0
+    ready_within_s: float = 300.0
     """Longest wait for `ready` before `up` gives up on it."""
     stop_signal: str = "TERM"
     stop_within_s: int = 30

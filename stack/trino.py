@@ -34,7 +34,6 @@ def service(lake: Settings) -> Service:
         memory_budget_mb=lake.trino_heap_mb + 900,
         ports=("trino", "trino_http"),
         url=f"https://{lake.address('trino')}",
-        ready_within_s=180,
         stop_within_s=20,
     )
 
