@@ -29,6 +29,7 @@ DEAD_LETTERS = "market.dlq"
 RAW_TOPIC = "market.raw"
 FACTS = "core.fct_trades"
 _BATCH = 10_000
+_POLL_S = 0.2
 _PATIENCE_S = 30.0
 _METADATA_TIMEOUT_S = 10.0
 
@@ -55,9 +56,11 @@ def messages(lake: Settings, *topics: str) -> Iterator[Message]:
     try:
         consumer.assign(assignment)
         unfinished = {(each.topic, each.partition) for each in assignment}
+        heard = time.monotonic()
         while unfinished:
-            batch = consumer.consume(_BATCH, timeout=_PATIENCE_S)
-            if not batch:
+            batch = consumer.consume(_BATCH, timeout=_POLL_S)  # it waits that long for a batch that is not full
+            heard = time.monotonic() if batch else heard
+            if time.monotonic() > heard + _PATIENCE_S:
                 raise LayerUnavailableError(
                     f"Kafka gave nothing of {topics} for {_PATIENCE_S:.0f} s; see `lake status`"
                 )
