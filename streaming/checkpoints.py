@@ -5,10 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from pyiceberg.exceptions import NoSuchTableError
-
 from governance.contracts import contracts
-from stack.connections import iceberg_catalog
 from streaming.exceptions import CheckpointError
 
 if TYPE_CHECKING:
@@ -55,6 +52,10 @@ def state_to_restore(lake: Settings, *, from_scratch: bool = False) -> Path | No
 
 def tables_with_history(lake: Settings) -> list[str]:
     """The raw tables that a Flink job has committed to."""
+    from pyiceberg.exceptions import NoSuchTableError
+
+    from stack.connections import iceberg_catalog
+
     catalog = iceberg_catalog(lake)
     landed = []
     for contract in contracts():

@@ -13,9 +13,9 @@ from rich.table import Table
 from stack.settings import Settings, settings
 from streaming.compact import compact as compact_tables
 from streaming.exceptions import StreamingError, SubmitError
-from streaming.flink_rest import FlinkRest, Job
+from streaming.flink_rest import MARKET_JOB, FlinkRest, Job
 from streaming.keeper import not_working, paused_mark
-from streaming.submit import JOB, submit_market_job
+from streaming.submit import submit_market_job
 
 console = Console()
 jobs = typer.Typer(no_args_is_help=True, help="Flink jobs: list, savepoint, cancel, resubmit.")
@@ -73,7 +73,7 @@ def resubmit(
     """Stop the market job with a savepoint if it runs, and start it again with the SQL of today."""
     lake = settings()
     rest = FlinkRest(lake)
-    job = rest.live_job(JOB)
+    job = rest.live_job(MARKET_JOB)
     if job is not None:
         paused_mark(lake).touch()
         console.print(f"stopped; savepoint {rest.savepoint(job.job_id, stop=True)}", soft_wrap=True)
@@ -88,7 +88,7 @@ def resubmit(
 
 
 def _market(rest: FlinkRest) -> Job:
-    job = rest.live_job(JOB)
+    job = rest.live_job(MARKET_JOB)
     if job is None:
         raise StreamingError("the market job does not run; `lake jobs list` shows what was")
     return job

@@ -14,6 +14,8 @@ from streaming.exceptions import FlinkUnavailableError, StreamingError
 if TYPE_CHECKING:
     from stack.settings import Settings
 
+MARKET_JOB = "market"
+"""Name of the one job of this room."""
 TIMEOUT_S = 5.0
 SAVEPOINT_WITHIN_S = 600.0
 TERMINAL = frozenset({"FINISHED", "CANCELED", "FAILED"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
 import sys
 import threading
 from dataclasses import dataclass
@@ -19,9 +20,8 @@ from governance.contracts import DEAD_LETTER_TOPIC, RAW_TOPIC, contracts
 from stack.connections import kafka_config
 from stack.settings import settings
 from streaming.checkpoints import directories, prune
-from streaming.exceptions import FlinkUnavailableError, StreamingError
-from streaming.flink_rest import FlinkRest
-from streaming.submit import JOB, submit_market_job
+from streaming.exceptions import FlinkUnavailableError, StreamingError, SubmitError
+from streaming.flink_rest import MARKET_JOB, FlinkRest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def not_working(lake: Settings) -> str | None:
     """None when the job does its work (or is paused on purpose), else why not."""
     if paused_mark(lake).exists():
         return None
-    job = FlinkRest(lake).live_job(JOB)
+    job = FlinkRest(lake).live_job(MARKET_JOB)
     if job is None:
         return "the market job is not submitted yet"
     if not job.is_working:
@@ -86,7 +86,7 @@ class Keeper:
             self._say("the market job is stopped on purpose; `lake jobs resubmit` starts it")
             return
         rest = FlinkRest(self.lake)
-        job = rest.live_job(JOB)
+        job = rest.live_job(MARKET_JOB)
         if job is not None:
             if job.is_working:
                 self._say(f"the market job runs as {job.job_id}")
@@ -97,7 +97,17 @@ class Keeper:
         if waits_for := self._missing(rest):
             self._say(f"waiting for {waits_for}")
             return
-        log.info("submitted the market job as %s", submit_market_job(self.lake))
+        self._submit()
+
+    def _submit(self) -> None:
+        """In a process of its own, which takes its memory with it, and reads the code of today."""
+        command = [sys.executable, "-P", "-m", "streaming.submit"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        for line in done.stderr.splitlines():
+            log.info("%s", line)
+        if done.returncode:
+            raise SubmitError(done.stdout.strip() or f"`{' '.join(command)}` ended with {done.returncode}")
+        log.info("submitted the market job as %s", done.stdout.strip())
 
     def _missing(self, rest: FlinkRest) -> str | None:
         if rest.free_slots() < 1:

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from governance.contracts import DEAD_LETTER_TOPIC, RAW_TOPIC, contracts
 from stack.connections import CATALOG_DATABASE, POSTGRES_USER
 from streaming import dead_letters
+from streaming.flink_rest import MARKET_JOB
 from streaming.spec import parser_spec, quoted, table_columns
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def statements(text: str) -> list[str]:
 def configuration() -> dict[str, str]:
     """Flink options of the market job, on top of the cluster's."""
     return {
-        "pipeline.name": "market",
+        "pipeline.name": MARKET_JOB,
         "pipeline.object-reuse": "true",
         "table.local-time-zone": "UTC",
         "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,10 @@ from stack.environments import python_of
 from stack.flink import flink_home
 from stack.java import JAVA_HOME
 from stack.rendering import write_atomically
+from stack.settings import settings
 from streaming.checkpoints import state_to_restore
-from streaming.exceptions import SubmitError
-from streaming.flink_rest import FlinkRest
+from streaming.exceptions import StreamingError, SubmitError
+from streaming.flink_rest import MARKET_JOB, FlinkRest
 from streaming.java_build import functions_jar
 from streaming.rendering import configuration, market_job
 from streaming.settings import streaming_settings
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from stack.settings import Settings
 
 log = logging.getLogger(__name__)
-JOB = "market"
 CLIENT = Path(__file__).with_name("client.py")
 SUBMIT_WITHIN_S = 180.0
 ERROR_LINES = 12
@@ -50,7 +51,7 @@ def submit_market_job(lake: Settings, *, from_scratch: bool = False) -> str:
         TableMismatchError: a raw table does not fit its contract.
     """
     with _one_at_a_time(lake):
-        running = FlinkRest(lake).live_job(JOB)
+        running = FlinkRest(lake).live_job(MARKET_JOB)
         if running is not None:
             return running.job_id
         ensure_tables(lake)
@@ -63,7 +64,7 @@ def submit_market_job(lake: Settings, *, from_scratch: bool = False) -> str:
                 "execution.state-recovery.path": state.as_uri(),
                 "execution.state-recovery.claim-mode": "NO_CLAIM",
             }
-        return run_client(lake, JOB, market_job(lake, streaming), options)
+        return run_client(lake, MARKET_JOB, market_job(lake, streaming), options)
 
 
 def run_client(lake: Settings, name: str, statements: list[str], options: dict[str, str]) -> str:
@@ -141,3 +142,18 @@ def _one_at_a_time(lake: Settings) -> Iterator[None]:
     with (directory / "submit.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def main() -> int:
+    """Submit, print the job's id; or print what is wrong, and fail."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    try:
+        print(submit_market_job(settings()))
+    except StreamingError as error:
+        print(error)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

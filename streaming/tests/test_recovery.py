@@ -15,9 +15,8 @@ import pytest
 from stack.settings import Settings
 from stack.supervision import Supervisor
 from streaming.checkpoints import directories
-from streaming.flink_rest import FlinkRest
+from streaming.flink_rest import MARKET_JOB, FlinkRest
 from streaming.keeper import not_working
-from streaming.submit import JOB
 from streaming.tests.messages import Feed, encoded, trade
 from streaming.tests.observing import committed, eventually, rows
 
@@ -30,7 +29,7 @@ RATE = 1_000
 
 def checkpoints_done(lake: Settings) -> int:
     rest = FlinkRest(lake)
-    job = rest.live_job(JOB)
+    job = rest.live_job(MARKET_JOB)
     return int(rest.checkpoints(job.job_id)["counts"]["completed"]) if job else 0
 
 
@@ -64,7 +63,7 @@ def test_a_killed_server_loses_and_doubles_nothing(lake: Settings, victim: str) 
 
 def test_a_new_job_drops_the_checkpoints_of_the_old(lake: Settings) -> None:
     eventually(lambda: checkpoints_done(lake) > 0, "the job has a checkpoint")
-    job = FlinkRest(lake).live_job(JOB)
+    job = FlinkRest(lake).live_job(MARKET_JOB)
     assert job is not None
 
     eventually(lambda: [path.name for path in directories(lake)[0].iterdir()] == [job.job_id], "old ones are gone")

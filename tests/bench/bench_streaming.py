@@ -27,12 +27,12 @@ from governance.contracts import contracts
 from stack.connections import iceberg_catalog, kafka_config
 from stack.flink import rest_url
 from stack.settings import Settings, settings
-from streaming.flink_rest import TERMINAL, FlinkRest
+from streaming.flink_rest import MARKET_JOB, TERMINAL, FlinkRest
 from streaming.keeper import paused_mark
 from streaming.rendering import LAND, PARSE, ROUTE, configuration, render, variables
 from streaming.settings import streaming_settings
 from streaming.spec import EVENT_TIME
-from streaming.submit import JOB, run_client
+from streaming.submit import run_client
 from streaming.tables import ensure_table
 
 TOPIC = "bench.raw"
@@ -173,7 +173,7 @@ def market_job_stopped(lake: Settings) -> Iterator[None]:
     mine = not paused_mark(lake).exists()
     paused_mark(lake).touch()
     try:
-        if (job := rest.live_job(JOB)) is not None:
+        if (job := rest.live_job(MARKET_JOB)) is not None:
             rest.savepoint(job.job_id, stop=True)
         yield
     finally:
