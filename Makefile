@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help demo up down test lint types unit integration e2e bench format docs lock clean env-dev env-lint
+.PHONY: help demo up down test test-all lint types unit integration e2e bench format docs lock clean env-dev env-lint
 
 DURATION ?= 60
 RATE ?= 2000
@@ -26,7 +26,9 @@ up: ## Start the lake
 down: ## Stop the lake; data stays
 	./lake down
 
-test: lint types unit integration e2e ## Everything CI runs
+test: lint types unit ## What CI runs on every commit
+
+test-all: test integration e2e ## The same, then every room and the whole path on real servers
 
 lint: env-dev env-lint ## ruff, import-linter, sqlfluff
 	$(DEV)/ruff check .

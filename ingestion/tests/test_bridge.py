@@ -14,8 +14,8 @@ from ingestion.exchange.injection import inject
 from ingestion.exchange.ledger import Kind
 from ingestion.exchange.runs import Request
 from ingestion.probes import gauge
-from ingestion.tests.conftest import Process, eventually
 from ingestion.tests.events import event
+from ingestion.tests.market import Process, eventually
 from ingestion.topics import DEAD_LETTERS, RAW
 from stack.connections import kafka_config
 

@@ -10,7 +10,8 @@ pytestmark = pytest.mark.integration
 
 def config_of(lake, topic):
     resource = ConfigResource(ResourceType.TOPIC, topic)
-    (future,) = AdminClient(kafka_config(lake)).describe_configs([resource]).values()
+    admin = AdminClient(kafka_config(lake))
+    (future,) = admin.describe_configs([resource]).values()
     return {name: entry.value for name, entry in future.result().items()}
 
 
