@@ -57,7 +57,12 @@ class Process:
             )
 
     def wait_ready(self) -> None:
-        eventually(lambda: self._why_not() is None, f"{self.service.name} is ready; see {self.log}", READY_WITHIN_S)
+        deadline = time.monotonic() + READY_WITHIN_S
+        while (reason := self._why_not()) is not None:
+            if time.monotonic() > deadline:
+                log = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                raise AssertionError(f"{self.service.name} is not ready: {reason}\n{log}")
+            time.sleep(0.1)
 
     def _why_not(self) -> str | None:
         try:
