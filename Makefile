@@ -34,7 +34,7 @@ lint: env-dev env-lint ## ruff, import-linter, sqlfluff
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/lint-imports
-	.venv/lint/bin/sqlfluff lint transform_dbt/models streaming/jobs
+	.venv/lint/bin/sqlfluff lint transform_dbt/models transform_dbt/tests
 
 types: env-dev ## mypy, strict
 	$(DEV)/mypy
